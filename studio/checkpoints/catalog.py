@@ -30,7 +30,7 @@ from studio.weights.header import check_file
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from studio.checkpoints.library.adapters import Adapter
     from studio.checkpoints.library.scan import ModelFile, Scan
@@ -111,14 +111,18 @@ def list_models(folders: Folders) -> tuple[InstalledModel, ...]:
     return tuple(model for model in list_library(folders).models if not model.choices.hidden)
 
 
-def list_library(folders: Folders) -> Library:
+def list_library(folders: Folders, *, cancelled: Callable[[], bool] | None = None) -> Library:
     """Return every model, also those that the user removed from the lists, and every other file of weights.
 
     A user's model whose name is taken is listed as broken, so that a name always means the same model; one that was
     removed from the lists takes no name from another. The hash of a model of another family is "" until it was
     computed: see `with_hash`.
+
+    Args:
+        folders: the user's folders.
+        cancelled: asked before each file; once it is true, the files that were found until then are returned.
     """
-    found, stored = scan_models(folders), read_choices(folders)
+    found, stored = scan_models(folders, cancelled=cancelled), read_choices(folders)
     of_families = _of_families(found.files, folders, stored)
     known = [file.path for file in found.files if _is_known(file)]
     holding = {parent for path in (*known, *(model.path for model in of_families)) for parent in path.parents}
@@ -150,10 +154,13 @@ def list_library(folders: Folders) -> Library:
     return Library(tuple(ordered), found)
 
 
-def scan_models(folders: Folders) -> Scan:
-    """Return every file of weights in the folders of models, with what it is; headers that are known are not read."""
+def scan_models(folders: Folders, *, cancelled: Callable[[], bool] | None = None) -> Scan:
+    """Return every file of weights in the folders of models, with what it is; headers that are known are not read.
+
+    What was found before a scan was cancelled is known to the next one.
+    """
     cache = RecognitionCache(folders.cache / RECOGNITION_CACHE)
-    found = scan([folders.models, *added_folders(folders)], cache)
+    found = scan([folders.models, *added_folders(folders)], cache, cancelled=cancelled)
     if found.added or found.changed or found.removed:
         with contextlib.suppress(StorageError):
             ensure_folder(folders.cache)

@@ -187,7 +187,7 @@ def test_a_model_that_was_listed_is_found_without_a_scan(
     write_sparse(added / "bare.safetensors", sd1(vae=False))
     list_models(folders)
     with monkeypatch.context() as patched:
-        patched.setattr(catalog, "scan", lambda *_: pytest.fail("a folder was scanned"))
+        patched.setattr(catalog, "scan", lambda *_, **__: pytest.fail("a folder was scanned"))
         for name, place in (("dreams", folders.models), ("ink", path.parent), ("bare", added)):
             found = find_model(name, folders)
             assert found.path == place / f"{name}.safetensors"
@@ -213,7 +213,7 @@ def test_a_listed_model_that_is_gone_or_replaced_is_noticed(folders: Folders, sh
 def test_a_complete_model_at_a_path_is_found_without_a_scan_of_the_model_folders(
     folders: Folders, shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalog, "scan_models", lambda *_: pytest.fail("a folder was scanned"))
+    monkeypatch.setattr(catalog, "scan_models", lambda *_, **__: pytest.fail("a folder was scanned"))
     path = tmp_path / "elsewhere" / "ink.safetensors"
     write_sparse(path, sd1())
     assert find_model(str(path), folders).path == path

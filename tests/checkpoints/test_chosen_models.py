@@ -60,7 +60,7 @@ REQUEST = GenerateRequest(model="ink", prompt="a fox", seed=5)
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
     """Folders with the file ink.safetensors, in which the name of a file says what it is."""
 
-    def scan(places: Iterable[Path], *_: object) -> Scan:
+    def scan(places: Iterable[Path], *_: object, **__: object) -> Scan:
         paths = {path for place in places for path in [place, *place.rglob("*")]}
         files = []
         for path in sorted(path for path in paths if path.suffix == ".safetensors"):

@@ -61,7 +61,7 @@ def weights() -> dict[str, torch.Tensor]:
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
     """Folders in which every file is a small model of Stable Diffusion 1.x, whose header is not looked at."""
 
-    def scan(places: Iterable[Path], *_: object) -> Scan:
+    def scan(places: Iterable[Path], *_: object, **__: object) -> Scan:
         files = sorted(
             path for place in places for path in [place, *place.rglob("*")] if path.suffix == ".safetensors"
         )

@@ -90,7 +90,7 @@ def broken(name: str, error: str = "The model file card.json is not UTF-8 text."
 def show_models(monkeypatch: pytest.MonkeyPatch, *models: InstalledModel) -> None:
     """Have every `Catalog` find these, from its next look on."""
     library = Library(models, Scan(files=()))
-    monkeypatch.setattr(catalog_module, "list_library", lambda folders: library)
+    monkeypatch.setattr(catalog_module, "list_library", lambda folders, **_: library)
 
 
 def make_catalog(monkeypatch: pytest.MonkeyPatch, *models: InstalledModel | ModelInfo) -> Catalog:

@@ -131,7 +131,10 @@ class Catalog(QObject):
     def reload(self) -> None:
         """List the models again."""
         self._background.do(
-            partial(_list, self._folders, self._listing), self._on_listed, self._on_failed, key="list"
+            partial(_list, self._folders, self._listing, self._closed),
+            self._on_listed,
+            self._on_failed,
+            key="list",
         )
 
     def expect(self, weights: Iterable[str]) -> None:
@@ -148,19 +151,25 @@ class Catalog(QObject):
     def add(self, paths: Sequence[Path]) -> None:
         """Use the models in these files and folders, where they are."""
         self._background.do(
-            partial(_add, self._folders, self._listing, tuple(paths)), self._on_added, self._on_failed
+            partial(_add, self._folders, self._listing, self._closed, tuple(paths)),
+            self._on_added,
+            self._on_failed,
         )
 
     def remove(self, path: Path) -> None:
         """Take an added file or folder out of the list; nothing on the disk changes."""
         self._background.do(
-            partial(_remove, self._folders, self._listing, path), self._on_listed, self._on_failed
+            partial(_remove, self._folders, self._listing, self._closed, path),
+            self._on_listed,
+            self._on_failed,
         )
 
     def choose(self, changed: Mapping[ChoiceKey, ModelChoices]) -> None:
         """Store what the user decides about models, and list them again."""
         self._background.do(
-            partial(_choose, self._folders, self._listing, dict(changed)), self._on_listed, self._on_failed
+            partial(_choose, self._folders, self._listing, self._closed, dict(changed)),
+            self._on_listed,
+            self._on_failed,
         )
 
     def close(self) -> None:
@@ -233,20 +242,22 @@ class Catalog(QObject):
         return min(cards, key=lambda card: card.name != FIRST_CHOICE, default=None)
 
 
-def _list(folders: Folders, before: _Listing) -> _Answer:
-    library = list_library(folders)
+def _list(folders: Folders, before: _Listing, closed: threading.Event) -> _Answer:
+    library = list_library(folders, cancelled=closed.is_set)
     listing = _Listing(library.models, added_folders(folders), library.found.files)
     return _Answer(listing, library.found, before, listing.same(before))
 
 
-def _add(folders: Folders, before: _Listing, paths: tuple[Path, ...]) -> tuple[_Answer, tuple[Path, ...]]:
+def _add(
+    folders: Folders, before: _Listing, closed: threading.Event, paths: tuple[Path, ...]
+) -> tuple[_Answer, tuple[Path, ...]]:
     add_folders(folders, paths)
-    return _list(folders, before), tuple(path.absolute() for path in paths)
+    return _list(folders, before, closed), tuple(path.absolute() for path in paths)
 
 
-def _remove(folders: Folders, before: _Listing, path: Path) -> _Answer:
+def _remove(folders: Folders, before: _Listing, closed: threading.Event, path: Path) -> _Answer:
     remove_folder(folders, path)
-    return _list(folders, before)
+    return _list(folders, before, closed)
 
 
 def _hash(
@@ -264,6 +275,11 @@ def _hash(
     return frozenset(failed)
 
 
-def _choose(folders: Folders, before: _Listing, changed: Mapping[ChoiceKey, ModelChoices]) -> _Answer:
+def _choose(
+    folders: Folders,
+    before: _Listing,
+    closed: threading.Event,
+    changed: Mapping[ChoiceKey, ModelChoices],
+) -> _Answer:
     write_choices(folders, changed)
-    return _list(folders, before)
+    return _list(folders, before, closed)

@@ -115,8 +115,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folders]:
         defaults=Defaults(steps=2, guidance=3.0, sampler="ddim", spacing="trailing"),
     )
 
-    def scan(*arguments: object) -> Scan:
-        found = scan_module.scan(*arguments)  # type: ignore[arg-type]
+    def scan(*arguments: object, **named: object) -> Scan:
+        found = scan_module.scan(*arguments, **named)  # type: ignore[arg-type]
         return replace(found, files=tuple(map(recognised, found.files)))
 
     with pytest.MonkeyPatch.context() as patch:

@@ -15,6 +15,7 @@ from studio.weights.hashing import HashCache
 from tests.ui.cards import LARGE, SDXL, STARTER, broken, installed, listed, make_catalog, show_models
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import pytest
@@ -67,7 +68,7 @@ def test_models_are_reloaded_in_another_thread_and_an_error_is_reported(
     catalog = make_catalog(monkeypatch, STARTER)
     threads: list[int] = []
 
-    def fail(_: Folders) -> None:
+    def fail(_: Folders, **__: object) -> None:
         threads.append(threading.get_ident())
         raise MemoryError
 
@@ -85,7 +86,7 @@ def test_models_are_listed_in_another_thread_from_the_start(
 ) -> None:
     threads: list[int] = []
 
-    def listing(_: Folders) -> Library:
+    def listing(_: Folders, **__: object) -> Library:
         threads.append(threading.get_ident())
         return Library((), Scan(files=()))
 
@@ -102,7 +103,7 @@ def test_models_are_listed_in_another_thread_from_the_start(
 def test_a_list_that_cannot_be_read_at_the_start_is_empty(
     monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
-    def fail(_: Folders) -> None:
+    def fail(_: Folders, **__: object) -> None:
         raise MemoryError
 
     monkeypatch.setattr("studio.ui.core.catalog.list_library", fail)
@@ -121,7 +122,7 @@ def test_hashes_are_computed_once_the_models_are_listed_but_not_while_the_engine
     card = replace(SDXL, name="ink", files=(("unet", path),), weights_sha256="")
     folders = Folders.under(tmp_path)
 
-    def listing(_: Folders) -> Library:
+    def listing(_: Folders, **__: object) -> Library:
         known = with_known_hash(card, HashCache.of(folders.cache))
         model = InstalledModel(name="ink", folder=tmp_path, shipped=False, card=known, file=path)
         return Library((model,), Scan(files=()))
@@ -147,7 +148,9 @@ def test_hashing_ends_with_the_program(monkeypatch: pytest.MonkeyPatch, qtbot: Q
     path.write_bytes(b"weights")
     card = replace(SDXL, name="ink", files=(("unet", path), ("vae", tmp_path / "gone")), weights_sha256="")
     model = InstalledModel(name="ink", folder=tmp_path, shipped=False, card=card, file=path)
-    monkeypatch.setattr("studio.ui.core.catalog.list_library", lambda _: Library((model,), Scan(files=())))
+    monkeypatch.setattr(
+        "studio.ui.core.catalog.list_library", lambda _, **__: Library((model,), Scan(files=()))
+    )
     busy = threading.Event()
     catalog = Catalog(Folders.under(tmp_path), busy)
     with qtbot.waitSignal(catalog.changed):
@@ -158,3 +161,20 @@ def test_hashing_ends_with_the_program(monkeypatch: pytest.MonkeyPatch, qtbot: Q
     begun = time.monotonic()
     catalog.close()
     assert time.monotonic() - begun < 5
+
+
+def test_a_scan_ends_with_the_program(monkeypatch: pytest.MonkeyPatch, qtbot: QtBot) -> None:
+    begun = threading.Event()
+
+    def listing(_: Folders, *, cancelled: Callable[[], bool]) -> Library:
+        begun.set()
+        while not cancelled():
+            time.sleep(0.01)
+        return Library((), Scan(files=()))
+
+    monkeypatch.setattr("studio.ui.core.catalog.list_library", listing)
+    catalog = Catalog(Folders.find())
+    assert begun.wait(10)
+    before = time.monotonic()
+    catalog.close()
+    assert time.monotonic() - before < 5

@@ -308,7 +308,7 @@ def test_vaes_that_fit_can_be_chosen_and_other_files_are_listed_with_their_trigg
     many: OpenPage, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     library = Library((own(SDXL), own(ASSUMED)), Scan(files=OTHERS, added=5))
-    monkeypatch.setattr(catalog_module, "list_library", lambda _: library)
+    monkeypatch.setattr(catalog_module, "list_library", lambda _, **__: library)
     with qtbot.waitSignal(many.models.catalog.changed):
         many.models.catalog.reload()
     view, details = many.widget, many.widget.details
