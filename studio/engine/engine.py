@@ -37,6 +37,7 @@ from studio.engine.memory_plan import (
     next_rung,
     smaller_sizes,
 )
+from studio.engine.requests.adapters import check_unchanged
 from studio.engine.requests.compare import CompareRequest
 from studio.engine.requests.plan import plan, resolve_text
 from studio.engine.requests.previews import NO_PREVIEWS, Previews
@@ -59,12 +60,13 @@ if TYPE_CHECKING:
 
     from studio.engine.events import Explained
     from studio.engine.memory_plan import Rung
+    from studio.engine.requests.adapters import AdapterRecord, ResolvedPrompts
     from studio.engine.requests.generate import GenerateRequest
     from studio.engine.requests.plan import Part, Request
     from studio.engine.sampling.models import ReadyModel
     from studio.engine.training.events import TrainEvent
     from studio.engine.training.request import TrainEstimate, TrainRequest
-    from studio.families.interface import ModelInfo, TextOptions
+    from studio.families.interface import ModelInfo
     from studio.folders import Folders
 
 
@@ -99,7 +101,7 @@ class Engine:
         self._least_rungs: dict[tuple[str, int, int], tuple[Rung, ...]] = {}
         self._interrupter = Interrupter()
         self._models = LoadedModels(self._interrupter, folders)
-        self._last_text: tuple[object, TextOptions] | None = None
+        self._last_prompts: tuple[object, ResolvedPrompts] | None = None
 
     def run(
         self,
@@ -215,6 +217,7 @@ class Engine:
         t: float,
         *,
         cancelled: threading.Event | None = None,
+        adapters: Sequence[AdapterRecord] | None = None,
     ) -> Explained:
         """Return the model's prediction for a state of a run, with both sides of guidance; one guided call.
 
@@ -227,11 +230,12 @@ class Engine:
             t: the time at which the model is evaluated, 0 to T-1; clean data has no score. For the evaluation that a
                 step really made see `Sampler.first_query_time`.
             cancelled: as in `decode`.
+            adapters: the LoRAs and textual inversions that the run was made with; None: not checked.
 
         Raises:
             LoadCancelled: ``cancelled`` was set.
             UnknownNameError: the model is no longer installed.
-            CheckpointError: the model has changed, or cannot be read.
+            CheckpointError: the model or an adapter has changed, or cannot be read.
             ModelInUseError: there is not enough memory for this model beside those in use.
             RequestError: the state does not belong to such a run.
             MemoryShortError: the device ran out of memory.
@@ -242,7 +246,10 @@ class Engine:
         ):
             ready = self._find_or_load(request.model, weights_sha256, x.shape, cancelled)
             resolved = request.resolve(ready.model.card, from_noise=False)
-            return explain(resolved, ready, x, t, self._text_of(resolved, ready.model.card))
+            prompts = self._prompts_of(resolved, ready.model.card)
+            if adapters is not None:
+                check_unchanged(request.model, adapters, prompts.adapters)
+            return explain(resolved, ready, x, t, prompts.text)
 
     def train(
         self, request: TrainRequest, *, cancelled: threading.Event | None = None, job_id: str | None = None
@@ -322,11 +329,11 @@ class Engine:
         )
         return ready
 
-    def _text_of(self, request: GenerateRequest, card: ModelInfo) -> TextOptions:
+    def _prompts_of(self, request: GenerateRequest, card: ModelInfo) -> ResolvedPrompts:
         """Return how the prompts of a resolved request are read; the answer for the last one is kept."""
-        if self._last_text is None or self._last_text[0] != (request, card):
-            self._last_text = (request, card), resolve_text(request, card, self.folders).text
-        return self._last_text[1]
+        if self._last_prompts is None or self._last_prompts[0] != (request, card):
+            self._last_prompts = (request, card), resolve_text(request, card, self.folders)
+        return self._last_prompts[1]
 
     def _converting(self, part: Part, job_id: str, cancelled: threading.Event) -> Iterator[ModelLoading]:
         """Convert the model's files if need be, yielding an event for each percent."""

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from studio.engine.events import EngineReport, Event, Explained
+    from studio.engine.requests.adapters import AdapterRecord
     from studio.engine.requests.generate import GenerateRequest
     from studio.engine.requests.plan import Request
     from studio.engine.requests.previews import Previews
@@ -52,6 +53,7 @@ class Engine(Protocol):
         t: float,
         *,
         cancelled: threading.Event | None = None,
+        adapters: Sequence[AdapterRecord] | None = None,
     ) -> Explained:
         """Return the model's prediction for a state."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from studio.checkpoints.catalog import find_model, with_hash
 from studio.engine.events import JobStarted, PictureDone, PictureStarted, StepDone
+from studio.engine.requests.adapters import check_unchanged
 from studio.engine.requests.fork import ForkRequest, StartState, fork_request
 from studio.engine.requests.previews import NO_PREVIEWS, Previews
 from studio.engine.versions import same_version, versions
@@ -85,24 +86,11 @@ def recompute_steps(
             reason = message("is not the one that these steps were made with (its hash differs)")
             raise CheckpointError(request.model, reason)
         if isinstance(event, PictureStarted):
-            _check_adapters(request, adapters, event.adapters)
+            check_unchanged(request.model, adapters, event.adapters)
         if isinstance(event, StepDone):
             yield event
             if event.step >= last:
                 return
-
-
-def _check_adapters(
-    request: GenerateRequest, was: Sequence[AdapterRecord], now: Sequence[AdapterRecord]
-) -> None:
-    """Raise CheckpointError unless a run uses the adapters that it was recorded with."""
-    for one in (*was, *now):
-        if one not in was or one not in now:
-            reason = message(
-                "was used with another {adapter} when these steps were made (its hash differs)",
-                adapter=one.label,
-            )
-            raise CheckpointError(request.model, reason)
 
 
 def state_at(

@@ -381,6 +381,7 @@ class FakeEngine:
         t: int,
         *,
         cancelled: threading.Event | None = None,
+        adapters: object = None,
     ) -> Explained:
         """Return what is easily told apart: the two sides are pixels of value 10 and 20."""
         self.threads.add(threading.get_ident())

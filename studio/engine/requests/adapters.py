@@ -15,7 +15,7 @@ from msgspec import Meta
 from studio.checkpoints.family_models import FamilyInfo
 from studio.checkpoints.library.adapters import fitting
 from studio.engine.requests.checks import Name, Sha256  # noqa: TC001 - msgspec reads the annotations
-from studio.errors import RequestError, shorten
+from studio.errors import CheckpointError, RequestError, shorten
 from studio.families.interface import DEFAULT_TEXT, InversionUse, LoraUse, TextOptions
 from studio.families.recognition.kinds import FAMILY_TITLES, Family, Kind
 from studio.messages import Message, message
@@ -54,6 +54,21 @@ class AdapterRecord:
         if self.kind == "lora":
             return message("LoRA {name}", name=self.name)
         return message("embedding {name}", name=self.name)
+
+
+def check_unchanged(model: str, was: Sequence[AdapterRecord], now: Sequence[AdapterRecord]) -> None:
+    """Check that a run of a model still uses the adapters that it was made with.
+
+    Raises:
+        CheckpointError: one has changed, or is used in addition or no longer.
+    """
+    for one in (*was, *now):
+        if one not in was or one not in now:
+            reason = message(
+                "was used with another {adapter} when these steps were made (its hash differs)",
+                adapter=one.label,
+            )
+            raise CheckpointError(model, reason)
 
 
 AdapterRecords = Annotated[tuple[AdapterRecord, ...], Meta(max_length=MAX_ADAPTERS)]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from studio.engine.events import Explained
     from studio.engine.protocol import Engine
+    from studio.engine.requests.adapters import AdapterRecord
     from studio.engine.requests.generate import GenerateRequest
     from studio.engine.requests.previews import Quantity
     from studio.ui.core.engine_call import EngineCaller
@@ -185,7 +186,7 @@ class PanesModel(QObject):
         t = SAMPLERS[request.sampler or ""].first_query_time(done.t, done.s)
         self._engine.call(
             EngineCall(
-                work=partial(_explain, request, weights, before.state, t),
+                work=partial(_explain, request, weights, before.state, t, picture.began.adapters),
                 then=partial(self._take, key),
                 failed=partial(self._fail, key),
                 dropped=partial(self._forget, key),
@@ -202,10 +203,11 @@ def _explain(
     weights_sha256: str,
     x: NDArray[np.float32],
     t: float,
+    adapters: tuple[AdapterRecord, ...],
     call: EngineCall[Explained],
     engine: Engine,
 ) -> Explained:
-    return engine.explain(request, weights_sha256, x, t, cancelled=call.cancelled)
+    return engine.explain(request, weights_sha256, x, t, cancelled=call.cancelled, adapters=adapters)
 
 
 def _panes_of(explained: Explained) -> dict[PaneKey, Pane]:

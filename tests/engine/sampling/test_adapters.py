@@ -246,6 +246,11 @@ def test_a_recorded_run_is_verified_forked_with_another_weight_and_a_changed_fil
     )
     assert same.final_sha256 == done.final_sha256 != changed.final_sha256
 
+    shown = run.header.generate_request, run.header.model_sha256, start.x, start.times[0]
+    assert engine.explain(*shown, adapters=run.header.adapters).model_calls == 2
+    with pytest.raises(CheckpointError, match="another embedding bad"):
+        engine.explain(*shown, adapters=run.header.adapters[:1])
+
     save_file(lora_tensors(5)[0], path)
     os.utime(path, ns=(1, 1))
     verdict = verify(done.pixels, metadata, engine, store, folders)
