@@ -328,6 +328,7 @@ def as_variant(info: FamilyInfo, variant: str) -> FamilyInfo:
     return replace(
         info,
         name=f"{info.name}@{variant}",
+        display_name=info.display_name and f"{info.display_name}@{variant}",
         prediction=prediction,
         zero_terminal_snr=zero_terminal_snr,
         assumed=tuple(one for one in info.assumed if one not in ("prediction", "zero_terminal_snr")),

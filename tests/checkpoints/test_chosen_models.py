@@ -275,6 +275,7 @@ def test_choices_follow_a_renamed_file_and_show_in_lists(folders: Folders) -> No
     moved = listed(folders, "ink-2")
     assert (moved.title, moved.choices.favourite, moved.card.prediction) == ("Tusche", True, "v")
     assert moved.card.title == "Tusche"
+    assert card(folders, "ink-2@v").title == "Tusche@v", "so that panes of a comparison differ"
     assert find_model("ink-2", folders).card.name == "ink-2"
 
 
