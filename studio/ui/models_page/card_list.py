@@ -109,8 +109,13 @@ class CardDelegate(QStyledItemDelegate):
         painter.setFont(theme.font("label"))
         metrics = QFontMetrics(painter.font())
         second = QRect(room.left(), line.bottom() + GRID, room.width(), metrics.height() + 1)
-        painter.setPen(theme.colour("bad" if model.card is None else "dim"))
         said = text.summary(model)
+        if model.card is None:
+            second.setBottom(room.bottom())
+            painter.setPen(theme.colour("bad"))
+            painter.drawText(second, Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap, said)
+            return
+        painter.setPen(theme.colour("dim"))
         painter.drawText(second, left, metrics.elidedText(said, Qt.TextElideMode.ElideRight, second.width()))
         self._paint_chips(painter, _chips_in(room), model)
 

@@ -214,7 +214,7 @@ class Details(Card):
         self.origin.setVisible(one is not None)
         self.origin.setText("" if one is None else text.origin(one))
         self.error.setVisible(one is not None and one.card is None)
-        self.error.setText(tr(one.error) if one is not None and one.error else "")
+        self.error.setText("" if one is None else text.fault(one))
         self.facts.set_facts([] if one is None else text.facts(one, plan))
         self.facts.setVisible(one is not None and one.card is not None)
         self.use.setVisible(one is not None and one.card is not None)

@@ -10,6 +10,7 @@ from studio.checkpoints.family_models import VARIANTS, FamilyInfo
 from studio.engine.memory_plan import RUNG_LABELS
 from studio.families.family import PART_LABELS
 from studio.families.recognition.kinds import FAMILY_TITLES, Component, Kind
+from studio.messages import Message
 from studio.ui.jobs.text import default_settings, sizes
 from studio.ui.language import tr, trn
 
@@ -90,11 +91,18 @@ def summary(model: InstalledModel) -> str:
     """Return what a model is, in one line: family, precision and size on the disk; or why it cannot be used."""
     card = model.card
     if card is None:
-        return tr(model.error or "")
+        return fault(model)
     if isinstance(card, FamilyInfo):
         return " · ".join([card.family.title, precision(card), tr(quantity.size(card.size_on_disk))])
     where = tr("Shipped with the program") if model.shipped else tr("Trained here")
     return " · ".join([where, tr(quantity.parameters(card.parameters))])
+
+
+def fault(model: InstalledModel) -> str:
+    """Return why a model cannot be used, without the path of its file where that is not part of the sentence."""
+    error = model.error or ""
+    advice = error.values.get("advice") if isinstance(error, Message) else None
+    return tr(advice if isinstance(advice, str) else error)
 
 
 def chips(model: InstalledModel, plan: MemoryPlan | None) -> list[tuple[str, str]]:

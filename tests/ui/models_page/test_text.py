@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from studio.checkpoints.family_models import UnsupportedModelError
 from studio.checkpoints.library.scan import ModelFile, Scan
 from studio.engine.memory_plan import MemoryPlan
 from studio.messages import message
@@ -56,3 +57,10 @@ def test_what_a_model_needs_and_what_is_assumed_is_on_its_card() -> None:
     slow = dataclasses.replace(fits, rungs=("vae_tiling",))
     assert text.chips(model, slow)[0] == ("warn", "needs 3.0 GiB, fits slowly")
     assert dict(text.facts(model, slow))["Memory"] == "needs 3.0 GiB, fits slowly (VAE decoded in tiles)"
+
+
+def test_what_to_do_with_a_file_of_another_kind_is_said_without_its_path() -> None:
+    advice = message("This is a depth model.")
+    model = broken("depth", UnsupportedModelError(Path("/models/depth.safetensors"), advice).message)
+    assert text.summary(model) == "This is a depth model."
+    assert text.summary(broken("torn", "It is torn.")) == "It is torn."
