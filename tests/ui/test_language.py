@@ -44,10 +44,11 @@ if TYPE_CHECKING:
 OPEN, CLOSE = "\u27e6", "\u27e7"
 FEATURES = (
     *("compare", "core", "create", "gallery", "jobs", "models_page", "run", "settings_page", "shell"),
-    *("sweep", "train", "widgets"),
+    *("sweep", "train", "welcome", "widgets"),
 )
 SYMBOLS = ("x0", "x_t")
 SAMPLER_OPTIONS = sorted({field.name for sampler in SAMPLERS.values() for field in fields(sampler.Options)})
+PROGRAMS = ("A1111", "ComfyUI", "Forge", "InvokeAI", "SwarmUI")
 PACKAGES = ("Python", "Qt", "PySide", "torch", "numpy", "cpu", "cu")
 PROMPT, NEGATIVE = "qzx prompt", "qzx negative"
 KEYS = re.compile(r"\b(Ctrl|Shift|Alt|Enter|Return|Esc|Space|Home|End|Left|Right|Up|Down|Del|F\d+|[A-Z])\b")
@@ -111,7 +112,7 @@ def feature_of(widget: QWidget) -> str:
 
 def written_by_others(program: OpenProgram) -> frozenset[str]:
     """Return what needs no translation: what the artist, the system or the maker of a model wrote."""
-    known = {PROMPT, NEGATIVE, SUGGESTION, *LANGUAGES.values(), *PACKAGES, *SYMBOLS}
+    known = {PROMPT, NEGATIVE, SUGGESTION, *LANGUAGES.values(), *PACKAGES, *PROGRAMS, *SYMBOLS}
     known |= {str(folder) for folder in vars(program.models.folders).values()}
     for model in program.models.catalog.models:
         known |= {model.name, str(model.folder)}
