@@ -160,7 +160,8 @@ def scan_models(folders: Folders, *, cancelled: Callable[[], bool] | None = None
     What was found before a scan was cancelled is known to the next one.
     """
     cache = RecognitionCache(folders.cache / RECOGNITION_CACHE)
-    found = scan([folders.models, *added_folders(folders)], cache, cancelled=cancelled)
+    own = [folders.models] if folders.models.exists() else []  # made with the first model that is put into it
+    found = scan([*own, *added_folders(folders)], cache, cancelled=cancelled)
     if found.added or found.changed or found.removed:
         with contextlib.suppress(StorageError):
             ensure_folder(folders.cache)

@@ -76,8 +76,9 @@ class Catalog(QObject):
 
     changed = Signal()
     """The models were listed for the first time, or their list or that of the added folders has changed."""
-    added = Signal(int, int)
-    """Files or folders were added: how many models in them can be used, and how many cannot."""
+    added = Signal(int, int, int)
+    """Files or folders were added: how many models in them can be used, how many cannot, and how many other files of
+    weights there are, such as LoRAs."""
     scanned = Signal()
     """The folders were scanned, whatever was found; emitted before `changed`."""
     failed = Signal(str)
@@ -207,9 +208,14 @@ class Catalog(QObject):
     def _on_added(self, found: tuple[_Answer, tuple[Path, ...]]) -> None:
         answer, paths = found
         self._on_listed(answer)
-        inside = [model for model in self.models if any(model.path.is_relative_to(path) for path in paths)]
+        inside = [model for model in self.models if _is_below(model.path, paths)]
         usable = sum(model.card is not None for model in inside)
-        self.added.emit(usable, len(inside) - usable)
+        models = {model.path for model in self._listing.models}
+        others = sum(
+            file.recognised is not None and file.path not in models and _is_below(file.path, paths)
+            for file in self.files
+        )
+        self.added.emit(usable, len(inside) - usable, others)
 
     def _on_failed(self, error: StudioError) -> None:
         if not self.listed:
@@ -240,6 +246,10 @@ class Catalog(QObject):
         """Return the card of the default model: the starter, or else the first that is not broken."""
         cards = [model.card for model in self.models if model.card is not None]
         return min(cards, key=lambda card: card.name != FIRST_CHOICE, default=None)
+
+
+def _is_below(path: Path, folders: tuple[Path, ...]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)
 
 
 def _list(folders: Folders, before: _Listing, closed: threading.Event) -> _Answer:

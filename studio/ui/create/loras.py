@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 SIDE: Final = 64
 """Side of a picture in device pixels."""
 _ENDINGS: Final = (".preview.png", ".png", ".preview.jpg", ".jpg", ".jpeg", ".webp")
+_FORMATS: Final = (b"png", b"jpeg", b"webp")
 """How the picture beside a LoRA's file may end, as other programs name it."""
 _MAX_PICTURE_BYTES: Final = 32 * 2**20
 
@@ -208,6 +209,9 @@ def _read_picture(path: Path) -> QImage | None:
         except OSError:
             continue
         reader = QImageReader(str(beside))
+        reader.setDecideFormatFromContent(True)
+        if bytes(reader.format().data()) not in _FORMATS:
+            continue  # a vector drawing by another name may take any time and memory
         reader.setAutoTransform(True)
         size = reader.size()
         if size.isValid():

@@ -50,15 +50,24 @@ def nothing_matches() -> str:
     return tr("No model matches the search.")
 
 
-def added(usable: int, unusable: int) -> str:
-    """Return what was found in the files and folders that were added."""
-    if usable + unusable == 0:
+def added(usable: int, unusable: int, others: int) -> str:
+    """Return what was found in the files and folders that were added; ``others`` are files that are no models."""
+    if usable + unusable + others == 0:
         return tr("No models were found there.")
-    found = trn("{count} model was added.", "{count} models were added.", usable)
-    if not unusable:
-        return found
-    broken = trn("{count} cannot be used.", "{count} cannot be used.", unusable)
-    return f"{found} {broken}"
+    parts = []
+    if usable or not others:
+        parts.append(trn("{count} model was added.", "{count} models were added.", usable))
+    if unusable:
+        parts.append(trn("{count} cannot be used.", "{count} cannot be used.", unusable))
+    if others:
+        parts.append(
+            trn(
+                "{count} other file, such as a LoRA or an embedding, was found.",
+                "{count} other files, such as LoRAs and embeddings, were found.",
+                others,
+            )
+        )
+    return " ".join(parts)
 
 
 def report(scan: Scan) -> str:

@@ -290,9 +290,9 @@ class ModelsView(Ground):
             self.found.setText(said)
             self.found.show()
 
-    @Slot(int, int)
-    def _on_added(self, usable: int, unusable: int) -> None:
-        self.found.setText(text.added(usable, unusable))
+    @Slot(int, int, int)
+    def _on_added(self, usable: int, unusable: int, others: int) -> None:
+        self.found.setText(text.added(usable, unusable, others))
         self.found.show()
 
     # ------------------------------------------------------------------------------------------------------ deciding

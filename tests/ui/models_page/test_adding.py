@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ def test_a_chosen_folder_is_added_and_removed_again(
     with qtbot.waitSignal(catalog.added):
         qtbot.mouseClick(view.add, Qt.MouseButton.LeftButton)
     assert catalog.added_folders == added_folders(catalog.folders) == (tmp_path,)
-    assert view.found.text() == text.added(0, 0)
+    assert view.found.text() == text.added(0, 0, 0)
     (row,) = view.folders
     with qtbot.waitSignal(catalog.changed):
         qtbot.mouseClick(row.remove, Qt.MouseButton.LeftButton)
@@ -48,7 +49,23 @@ def test_what_was_found_is_counted(
     show_models(monkeypatch, installed(STARTER, shipped=True), *inside)
     with qtbot.waitSignal(opened.models.catalog.added) as counted:
         opened.models.catalog.add([there])
-    assert counted.args == [1, 1]
+    assert counted.args == [1, 1, 0]
+
+
+def test_adapters_alone_are_no_models_but_are_counted(
+    make_program: MakeProgram, tmp_path: Path, qtbot: QtBot
+) -> None:
+    header = {"emb_params": {"dtype": "F16", "shape": [2, 768], "data_offsets": [0, 3072]}}
+    encoded = json.dumps(header).encode()
+    added = tmp_path / "ink.safetensors"
+    added.write_bytes(len(encoded).to_bytes(8, "little") + encoded + bytes(3072))
+    models = make_program(home=tmp_path / "home").models
+    assert not models.folders.models.exists()
+    with qtbot.waitSignal(models.catalog.added) as counted:
+        models.catalog.add([added])
+    assert counted.args == [0, 0, 1]
+    assert models.catalog.found.folder_problems == ()
+    assert text.added(0, 0, 1) != text.added(0, 0, 0)
 
 
 def test_a_dropped_folder_is_added_and_the_page_shows_it(
