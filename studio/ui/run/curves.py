@@ -71,7 +71,7 @@ def curves_of(picture: PictureRecord | None) -> tuple[Curve, ...]:
         Curve(message("noise level"), levels, message("noise level {value:.2f}")),
         Curve(message("change of x0"), changes, message("change of x0 {value:.3f}")),
         Curve(message("guidance"), guidance, message("guidance {value:.3f}")),
-        Curve(message("time per step"), _times(every), message("time per step {value:.0f} ms")),
+        _curve_of_times(_times(every)),
     )
     return tuple(curve for curve in made if curve.points)
 
@@ -86,15 +86,25 @@ def _points(steps: Sequence[StepDone], values: Sequence[float | None]) -> tuple[
     return tuple((done.step, value) for done, value in zip(steps, values, strict=True) if value is not None)
 
 
+def _curve_of_times(seconds: tuple[tuple[int, float], ...]) -> Curve:
+    """Return the curve of the steps' times, in milliseconds unless a step takes several seconds."""
+    name = message("time per step")
+    if any(value >= _SLOW_S for _, value in seconds):
+        return Curve(name, seconds, message("time per step {value:.1f} s"))
+    milliseconds = tuple((step, 1000 * value) for step, value in seconds)
+    return Curve(name, milliseconds, message("time per step {value:.0f} ms"))
+
+
 def _times(steps: Sequence[StepDone]) -> tuple[tuple[int, float], ...]:
-    """Return the milliseconds of each step; across steps that were not kept, their mean."""
+    """Return the seconds of each step; across steps that were not kept, their mean."""
     return tuple(
-        (after.step, 1000 * (after.seconds - before.seconds) / (after.step - before.step))
+        (after.step, (after.seconds - before.seconds) / (after.step - before.step))
         for before, after in pairwise(steps)
         if after.step > before.step and after.seconds >= before.seconds
     )
 
 
+_SLOW_S: Final = 5
 HEIGHT: Final = 76
 _HEAD: Final = 22
 _ROLES: Final = {"change of x0": "text", "guidance": "good", "time per step": "faint"}

@@ -204,6 +204,13 @@ def test_the_values_at_a_step_are_words(run: RunModel) -> None:
     )
 
 
+def test_steps_of_a_large_model_take_seconds_not_thousands_of_milliseconds(run: RunModel) -> None:
+    played = Played(run).begin()
+    for number in (1, 2):
+        played.steps(number, seconds=35.5 * number)
+    assert values_at(curves_of(run.picture), 2).endswith("time per step 35.5 s")
+
+
 def test_a_fork_says_what_it_costs_and_whether_its_seed_matters() -> None:
     assert text.fork_title(2, 4) == "Fork from step 2 of 4"
     assert text.fork_note(2, 4, seed_matters=True) == "2 steps, 4 model calls"
