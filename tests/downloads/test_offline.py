@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from studio.families.libraries import OFFLINE
+
 ROOT = Path(__file__).parents[2]
 WATCHED = """
 import os, socket, sys
@@ -52,7 +54,8 @@ detect_agent()
 
 
 def python(code: str, home: Path) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "DO_NOT"))}
+    # Without what `keep_offline` may have set in this process.
+    kept = {name: value for name, value in os.environ.items() if name not in OFFLINE and name[:3] != "HF_"}
     return subprocess.run(
         [sys.executable, "-c", WATCHED + code],
         cwd=ROOT,

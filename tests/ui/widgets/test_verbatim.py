@@ -165,7 +165,7 @@ def test_a_prompt(theme: Theme, qtbot: QtBot, text: str) -> None:
     show(qtbot, field)
     assert field.value == text
     assert field.editor.toPlainText() == text
-    assert labels(field) == [text, text]
+    assert [shown for shown in labels(field) if shown] == [text, text]
 
 
 @nasty
