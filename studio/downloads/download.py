@@ -80,7 +80,7 @@ def plan(hub: HubProcess, address: Address, token: str = "") -> Plan:
 
 
 def what_it_is(hub: HubProcess, planned: Plan, choice: Choice, token: str = "") -> Recognised | None:
-    """Return what a choice is, by the header of its largest file; None if that cannot be told before it is downloaded.
+    """Return what a choice is, by the header of its largest file; None if only the whole file can show it.
 
     Raises:
         DownloadCancelled: the process was ended.

@@ -46,6 +46,22 @@ def read_small(path: Path, limit: int) -> bytes:
         return storage.read_small(path, limit)
 
 
+def read_linked(path: Path, limit: int) -> bytes:
+    """Return the bytes of a small regular file; unlike `read_small` it follows links, as model folders hold them.
+
+    Raises:
+        CheckpointError: it cannot be read, is no regular file, or has more than ``limit`` bytes.
+    """
+    try:
+        with open_regular(path, links=True) as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if len(data) > limit:
+        raise CheckpointError(path, message("is larger than {limit:,} bytes", limit=limit))
+    return data
+
+
 def unreadable(path: Path, error: OSError | ValueError) -> CheckpointError:
     """Return the error for what the operating system reported while ``path`` was read."""
     fault = storage.read_error(path, error)

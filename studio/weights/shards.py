@@ -18,7 +18,7 @@ from msgspec import Meta
 from studio.errors import CheckpointError
 from studio.messages import message
 from studio.strict_json import convert, must, parse, quoted
-from studio.weights.files import as_checkpoint_error, open_regular, unreadable
+from studio.weights.files import as_checkpoint_error, read_linked, unreadable
 from studio.weights.header import MAX_NAME, MAX_TENSORS
 
 if TYPE_CHECKING:
@@ -146,14 +146,7 @@ def _rank(name: str) -> tuple[bool, bool, bool, bool, bool, str] | None:
 
 def _read_index(path: Path, inside: Mapping[str, Path]) -> WeightFiles:
     with as_checkpoint_error(path):
-        try:
-            with open_regular(path, links=True) as file:
-                text = file.read(MAX_INDEX_BYTES + 1)
-        except OSError as error:
-            raise unreadable(path, error) from error
-        if len(text) > MAX_INDEX_BYTES:
-            raise CheckpointError(path, message("is larger than {limit:,} bytes", limit=MAX_INDEX_BYTES))
-        weight_map = convert(parse(text), _Index).weight_map
+        weight_map = convert(parse(read_linked(path, MAX_INDEX_BYTES)), _Index).weight_map
     shards = sorted(set(weight_map.values()))
     if len(shards) > MAX_SHARDS:
         raise CheckpointError(path, message("names more than {most:,} shards", most=MAX_SHARDS))

@@ -18,7 +18,7 @@ from msgspec import Meta
 from studio.errors import CheckpointError
 from studio.messages import message
 from studio.strict_json import convert, must, one_of, parse
-from studio.weights.files import as_checkpoint_error, open_regular, unreadable
+from studio.weights.files import as_checkpoint_error, read_linked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -359,14 +359,7 @@ def read_config(path: Path, kind: type[T]) -> T:
 def read_values(path: Path) -> Mapping[str, Any]:
     """Return the JSON object in a small file; links to regular files are followed. Raises CheckpointError."""
     with as_checkpoint_error(path):
-        try:
-            with open_regular(path, links=True) as file:
-                text = file.read(MAX_CONFIG_BYTES + 1)
-        except OSError as error:
-            raise unreadable(path, error) from error
-        if len(text) > MAX_CONFIG_BYTES:
-            raise CheckpointError(path, message("is larger than {limit:,} bytes", limit=MAX_CONFIG_BYTES))
-        values = parse(text)
+        values = parse(read_linked(path, MAX_CONFIG_BYTES))
     if not isinstance(values, dict):
         raise CheckpointError(path, message("is not a JSON object"))
     return values
